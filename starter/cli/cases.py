@@ -22,6 +22,7 @@ from cases.fields import FormField, Shape
 from cases.intake import parse_intake
 from cases.kind import Kind
 from config.database import Database
+from ledger.entries import FurtherDutyPerformed, NoticeGiven
 from mail.provision import Place, operative_steps
 from models import identifiers
 from models.enums import Authentication, CaseStatus, DeliveryStatus, DutyStatus, ProposalKind
@@ -230,7 +231,8 @@ def cohort_table(cohorts: tuple[CohortView, ...]) -> Table:
 
 def duty_table(case: CaseView, *, local: bool = True) -> Table:
     """The duties of a case with their due instants, how they were met, and the evidence of it."""
-    evidence = {entry.body.get("duty"): entry.number for entry in case.evidence if entry.kind == "notice_given"}
+    given = (NoticeGiven.kind, FurtherDutyPerformed.kind)
+    evidence = {entry.body.get("duty"): entry.number for entry in case.evidence if entry.kind in given}
     table = Table("LEA", "clause", "due", "why", "sent", "evidence", box=None, pad_edge=False)
     for duty in case.duties:
         zone = duty.time_zone if local else None

@@ -194,3 +194,11 @@ def test_references_come_from_the_column_of_that_name_or_the_first() -> None:
     assert references_in_csv("LEA,reference\nOne,A-1\nTwo, A-2 \nTwo,A-2\n\n") == ("A-1", "A-2")
     assert references_in_csv("\ufeffA-1\nA-2,whatever\n") == ("A-1", "A-2")
     assert references_in_csv("") == ()
+
+
+async def test_each_duty_that_one_message_performed_names_its_evidence(installed: VirtualEngine, shell: Shell) -> None:
+    """Virginia, confirmed at once: one letter is the initial notice and that of the confirmed breach."""
+    case_id = await open_case(installed, incident("VA-001", confirmed=utc_now()), release="immediate")
+    await installed.settle(case_id)
+    shown = (await shell("breach", "show", str(case_id))).out
+    assert len(set(re.findall(r"#(\d+)", shown))) == 2, shown
