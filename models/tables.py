@@ -424,6 +424,11 @@ WAITS_FOR_PEOPLE = text("duty.status = 'running' AND duty.needed_count > 0")
 """What a running duty is that cannot be performed, since people have not given what its clause requires at once."""
 
 
+LACKING = text("status = 'performed' AND lacking_count > 0")
+TO_FOLLOW = text("duty.status = 'performed' AND duty.lacking_count > 0")
+"""What a duty is whose notice said that more would follow, which has not followed yet."""
+
+
 class Duty(SQLModel, table=True):
     """One dated thing that one party owes another under one clause in one case, each time it comes round.
 
@@ -463,6 +468,7 @@ class Duty(SQLModel, table=True):
                 ("duty_internal", INTERNAL, ("internal_due_at", "due_at", "case_id")),
                 ("duty_needed", NEEDED, ("case_id", "due_at")),
                 ("duty_reopened", REOPENED, ("case_id", "due_at", "reopened_at")),
+                ("duty_lacking", LACKING, ("case_id", "performed_at")),
             )
         ),
     )

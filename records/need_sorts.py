@@ -47,6 +47,7 @@ from models.tables import (
     OPEN_PROPOSAL,
     REOPENED,
     STUCK,
+    TO_FOLLOW,
     WAITS_FOR_PEOPLE,
     AgreementContact,
     Answer,
@@ -107,6 +108,8 @@ class NeedKind(StrEnum):
     UNDECIDED = "undecided"
     MISSING = "missing"
     """What a clause requires at once and nobody has given: without it nothing is drafted, and its time runs."""
+    TO_FOLLOW = "to_follow"
+    """What notices said would follow, and nobody has given or declared impossible to determine."""
 
 
 class Need(NamedTuple):
@@ -265,6 +268,7 @@ def _acts() -> tuple[Select[Any], ...]:
         _stuck(),
         _undecided(),
         _missing(),
+        _to_follow(),
     )
 
 
@@ -525,5 +529,17 @@ def _missing() -> Select[Any]:
     return (
         _part(NeedKind.MISSING, col(Duty.case_id), until=func.min(Duty.due_at), number=func.count())
         .where(WAITS_FOR_PEOPLE)
+        .group_by(col(Duty.case_id))
+    )
+
+
+def _to_follow() -> Select[Any]:
+    """Duties whose notices said that more would follow, case by case; ``number`` counts them.
+
+    No clause says by when: as it becomes available.
+    """
+    return (
+        _part(NeedKind.TO_FOLLOW, col(Duty.case_id), since=func.min(Duty.performed_at), number=func.count())
+        .where(TO_FOLLOW)
         .group_by(col(Duty.case_id))
     )

@@ -243,6 +243,9 @@ def _says(kind: NeedKind, need: Need, of: Case | None, *, overdue: bool) -> tupl
         case NeedKind.MISSING:
             waiting = counted(need.number, "duty waits", "duties wait")
             return f"{waiting} for something that is required at once and nobody has given. Give it.", "#duties"
+        case NeedKind.TO_FOLLOW:
+            told = f"More was said to follow for {counted(need.number, 'duty', 'duties')}"
+            return f"{told}. Say what is known by now, or that it cannot be determined.", "#facts"
         case _:
             assert_never(kind)
 

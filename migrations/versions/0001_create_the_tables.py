@@ -1125,6 +1125,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'running' AND internal_due_at IS NOT NULL"),
     )
     op.create_index(
+        "duty_lacking",
+        "duty",
+        ["status", "case_id", "performed_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'performed' AND lacking_count > 0"),
+        postgresql_where=sa.text("status = 'performed' AND lacking_count > 0"),
+    )
+    op.create_index(
         "duty_needed",
         "duty",
         ["status", "case_id", "due_at"],

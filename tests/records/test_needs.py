@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import col, select, update
 
-from cases.acts import AnswerQuestion, Approve, Assign, NotYet, Propose
+from cases.acts import AnswerQuestion, Approve, Assign, Impossible, NotYet, Propose
 from cases.breach import BREACH, Dismiss
 from config.database import Database
 from config.keyring import Keyring
@@ -345,6 +345,22 @@ class TestQuestions:
         assert NeedKind.NAMED_CONTACTS in kinds(database)
         with pytest.raises(NotFound, match="no question"):
             answer(case, named)
+
+
+class TestWhatIsToFollow:
+    def test_what_notices_said_would_follow_is_asked_for_until_it_has_or_cannot(self, database: Database) -> None:
+        case = confirmed(database, TENNESSEE, MASSACHUSETTS)
+        case.now += 71 * HOUR
+        case.send_what_leaves()
+        (need,) = needs(database, now=case.now)
+        assert (need.kind, need.until, need.since) == (NeedKind.TO_FOLLOW, None, case.now)
+        assert need.says.startswith("More was said to follow for 2 duties. Say what is known by now")
+        assert need.link == f"/cases/{case.id}#facts"
+        for lacking in case.duties[0].lacking:
+            case.act(Impossible.model_validate({"element": lacking}), ROBIN)
+        case.compute()
+        case.send_what_leaves()
+        assert NeedKind.TO_FOLLOW not in kinds(database, now=case.now)
 
 
 class TestWhatWentWrong:
