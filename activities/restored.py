@@ -55,6 +55,18 @@ class Found:
     entries_before: int | None
     entries: int
 
+    def event(self, now: datetime, cases: int = 0, unknown: int = 0) -> CasesBegunAnew:
+        """What the ledger is told of it; its key is the same whatever the counts are."""
+        return CasesBegunAnew(
+            actor=self.actor,
+            at=now,
+            name=self.key,
+            why=self.why,
+            entries_before=self.entries_before,
+            cases=cases,
+            unknown=unknown,
+        )
+
 
 class Restoring:
     """Finds that the database or Temporal was set back, and has every case begin anew.
@@ -91,15 +103,7 @@ class Restoring:
             )
             begun = await each(await asyncio.to_thread(self._open, now), self._start, AT_ONCE)
             findings = [finding for _, found_of_one in begun for finding in found_of_one]
-        event = CasesBegunAnew(
-            actor=found.actor,
-            at=now,
-            name=found.key,
-            why=found.why,
-            entries_before=found.entries_before,
-            cases=len(findings),
-            unknown=len(unknown),
-        )
+        event = found.event(now, cases=len(findings), unknown=len(unknown))
         await self._telling.tell(_message(found, event), [self._telling.organisation], now)
         await asyncio.to_thread(self._keep, event)
         return findings
@@ -129,9 +133,7 @@ class Restoring:
 
     def _seen_to(self, found: Found, now: datetime) -> bool:
         with self._database.reading() as session:
-            return is_recorded(
-                session, CasesBegunAnew(actor=found.actor, at=now, name=found.key, why=found.why, cases=0, unknown=0)
-            )
+            return is_recorded(session, found.event(now))
 
     def _unknown(self, running: Iterable[Collection[UUID]]) -> set[UUID]:
         ids = {case_id for some in running for case_id in some}

@@ -102,13 +102,7 @@ class RunningWorkflows:
 
     async def keeps(self, workflow_id: str) -> bool:
         """Whether Temporal keeps a workflow, be it running or over."""
-        try:
-            await self._client.get_workflow_handle(workflow_id).describe()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return False
-        return True
+        return await self._description(workflow_id) is not None
 
     async def batch_runs(self, batch_id: UUID) -> bool:
         """Whether the workflow of a batch of notices runs."""
@@ -116,13 +110,8 @@ class RunningWorkflows:
 
     async def health(self, workflow_id: str) -> Health:
         """How one workflow is, by its own description."""
-        try:
-            found = await self._client.get_workflow_handle(workflow_id).describe()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return GONE
-        if found.status is not WorkflowExecutionStatus.RUNNING:
+        found = await self._description(workflow_id)
+        if found is None or found.status is not WorkflowExecutionStatus.RUNNING:
             return GONE
         children = tuple(child.workflow_id for child in found.raw_description.pending_children)
         set_back = found.raw_description.workflow_extended_info.HasField("last_reset_time")
@@ -135,6 +124,14 @@ class RunningWorkflows:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
+
+    async def _description(self, workflow_id: str) -> WorkflowExecutionDescription | None:
+        try:
+            return await self._client.get_workflow_handle(workflow_id).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
 
     def _trouble(self, found: WorkflowExecutionDescription) -> str | None:
         raw = found.raw_description

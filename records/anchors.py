@@ -23,10 +23,13 @@ def anchors_by_agreement(session: Session, case_id: UUID) -> dict[UUID | None, d
     for row in session.exec(
         select(CaseAnchor).where(CaseAnchor.case_id == case_id, col(CaseAnchor.superseded_at).is_(None))
     ):
-        found.setdefault(row.agreement_id, {})[row.name] = AnchorValue(
-            name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day
-        )
+        found.setdefault(row.agreement_id, {})[row.name] = anchor_of(row)
     return found
+
+
+def anchor_of(row: CaseAnchor) -> AnchorValue:
+    """The dated fact of a row."""
+    return AnchorValue(name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day)
 
 
 def keep_anchor(
@@ -47,10 +50,7 @@ def keep_anchor(
         col(CaseAnchor.agreement_id) == agreement_id if agreement_id else col(CaseAnchor.agreement_id).is_(None),
         col(CaseAnchor.superseded_at).is_(None),
     )
-    before = [
-        AnchorValue(name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day)
-        for row in session.exec(select(CaseAnchor).where(*same))
-    ]
+    before = [anchor_of(row) for row in session.exec(select(CaseAnchor).where(*same))]
     session.execute(update(CaseAnchor).where(*same).values(superseded_at=at))
     session.add(
         CaseAnchor(

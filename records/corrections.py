@@ -19,7 +19,7 @@ from mail.wording import is_dated
 from models.bulk import table_of
 from models.enums import DutyStatus, NoticeKind, Party
 from models.tables import Case, CaseAnchor, CaseDocument, CaseFact, Duty, Notice
-from records.anchors import anchors_by_agreement
+from records.anchors import anchor_of, anchors_by_agreement
 from terms.catalogue import load_catalogue
 
 DatedFacts = Mapping[UUID | None, Mapping[str, AnchorValue]]
@@ -166,7 +166,7 @@ def _dates(session: Session, case_id: UUID) -> list[_Version[AnchorValue]]:
             row.agreement_id,
             row.recorded_at,
             row.superseded_at,
-            AnchorValue(name=row.name, instant=row.instant, first_day=row.first_day, last_day=row.last_day),
+            anchor_of(row),
         )
         for row in session.exec(select(CaseAnchor).where(CaseAnchor.case_id == case_id))
     ]

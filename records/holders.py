@@ -21,6 +21,7 @@ from cases.kinds import kind_named
 from cases.state import CaseState, NoticePolicy
 from ledger.actors import ENGINE
 from ledger.contacts import record_contacts
+from mail.facts import Mailbox
 from models.columns import lookup_key
 from models.enums import (
     SETTLED,
@@ -132,13 +133,6 @@ class Asked:
     internal_due_at: datetime | None = None
     not_before: datetime | None = None
     waits: bool = False
-
-
-class Mailbox(NamedTuple):
-    """Whom something is asked of, and where."""
-
-    name: str
-    email: str
 
 
 class NextMail(NamedTuple):
@@ -616,15 +610,19 @@ def would_be_asked(session: Session, case_id: UUID | None, agreement_id: UUID, s
     provider = next((task for task in tasks if task.contact_id is None), None)
     if provider and provider.status in SETTLED:
         return []
-    said = {contact_name(session, task) for task in tasks if task.status is not HolderStatus.OPEN}
-    asked = {one.name.casefold(): Mailbox(one.name, one.email) for one in subprocessors_under(session, agreement_id)}
+    names = [contact_name(session, task) for task in tasks if task.status is not HolderStatus.OPEN]
+    said = {name.casefold() for name in names if name}
+    asked = {
+        one.name.casefold(): Mailbox(name=one.name, email=one.email)
+        for one in subprocessors_under(session, agreement_id)
+    }
     for contact in subprocessors_of(session, case_id or _NOT_OPEN, agreement_id):
         if contact.case_id is None or contact.name.casefold() not in asked:
-            asked[contact.name.casefold()] = Mailbox(contact.name, contact.email)
-    boxes = [box for _, box in sorted(asked.items()) if box.name not in said]
+            asked[contact.name.casefold()] = Mailbox(name=contact.name, email=contact.email)
+    boxes = [asked[name] for name in sorted(asked) if name not in said]
     if side is Party.LEA and (chased := _other_side(session, agreement_id)):
         owing = session.get_one(AgreementContact, chased)
-        boxes.insert(0, Mailbox(owing.name, owing.email))
+        boxes.insert(0, Mailbox(name=owing.name, email=owing.email))
     return boxes
 
 

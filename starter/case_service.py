@@ -37,7 +37,7 @@ from cases.kinds import KINDS, kind_named
 from cases.messages import RecordAct
 from cases.plausibility import Doubt, dates_of_act, require_meant
 from cases.rules import check
-from cases.state import CaseSummary
+from cases.state import CaseState, CaseSummary
 from cases.values import Actor
 from config.logging import get_logger
 from models import identifiers
@@ -258,7 +258,7 @@ class CaseService:
             case = require_case(session, case_id)
             was_closed = case.closed_at is not None
             refuse_erased(session, case_id)
-            check(kind, message, known_state(session, case, notice_policy(self.resources.settings)), now)
+            check(kind, message, self._known(session, case), now)
             check_files(message.act)
             keep(session, case_id, message.act, now)
             recorded = RecordAct(case_id=case_id, at=now, **dict(message))
@@ -377,17 +377,19 @@ class CaseService:
             kind = kind_named(case.kind)
             _check_known(kind, act)
             completed = complete(session, case, act)
-            state = known_state(session, case, notice_policy(self.resources.settings))
-            check(kind, TakeAct(act=completed, actor=actor, act_id=uuid4()), state, now)
+            check(kind, TakeAct(act=completed, actor=actor, act_id=uuid4()), self._known(session, case), now)
             doubtful = doubts_of_act(session, case, completed, now)
             foreseen = foresight(self.resources, now).of_act(session, case, completed, dates_of_act(kind, completed))
             letter = self._letter(session, case_id, completed, now)
         return Checked(foreseen, tuple(doubt.problem for doubt in doubtful), letter)
 
+    def _known(self, session: Session, case: Case) -> CaseState:
+        return known_state(session, case, notice_policy(self.resources.settings))
+
     def _would_take(self, kind: Kind, case_id: UUID, message: TakeAct) -> bool:
         """Whether the act makes sense by what SQL knows: what a workflow believes, SQL was told before."""
         with self._database.reading() as session:
-            state = known_state(session, require_case(session, case_id), notice_policy(self.resources.settings))
+            state = self._known(session, require_case(session, case_id))
         try:
             check(kind, message, state, self.clock())
         except DuenoticeError:

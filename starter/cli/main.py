@@ -19,6 +19,7 @@ import typer
 from cases.kinds import KINDS
 from config.private_files import keep_files_private
 from models.errors import ConfigurationError, DuenoticeError, InvalidFields, InvalidInput, Unavailable
+from models.phrases import sentence
 from starter.printable import say
 
 COMMANDS = {
@@ -143,9 +144,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except typer.TyperException as error:
-        said = error.format_message()
-        stop = "" if said.endswith((".", "?")) else "."
-        say(f"{said}{stop} `duenotice --help` lists what there is.", err=True)
+        say(f"{sentence(error.format_message())} `duenotice --help` lists what there is.", err=True)
         return error.exit_code
     except BrokenPipeError:
         return READER_GONE

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import select
 from temporalio.client import (
     Client,
     Interceptor,
@@ -34,11 +33,11 @@ from cases.state import CaseSummary
 from config.converter import data_converter
 from config.keyring import Keyring
 from config.settings import Settings
+from ledger.append import ledger_length
 from mail.catcher import Catcher, start_catcher
 from models import identifiers
 from models.errors import Unavailable
 from models.search_attributes import REGISTRY
-from models.tables import LedgerHead
 from queries.cases import kind_of_case
 from starter.case_service import CaseService
 from starter.local.temporal_server import find_cli
@@ -201,7 +200,7 @@ class VirtualEngine:
 
     def _ledger_length(self) -> int:
         with self.resources.database.reading() as session:
-            return session.exec(select(LedgerHead.length)).one()
+            return ledger_length(session)
 
     @asynccontextmanager
     async def _patience(self, case_id: UUID) -> AsyncIterator[Callable[[Traces], None]]:

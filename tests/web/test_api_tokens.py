@@ -24,7 +24,8 @@ from tests.support.accounts import have_account
 from tests.support.installation import PLACES, Installation, demo_agreements
 from tests.support.local_engine import PROJECT
 from tests.support.routes import ROUTES
-from web.rights import BY_TOKEN, RIGHTS, takes
+from web.guard import OPEN_FOLDERS
+from web.rights import BY_TOKEN, LOOKING, OPEN_TO_ALL, RIGHTS, takes
 from web.site import REPORTS_AN_HOUR
 
 DAY = timedelta(days=1)
@@ -97,6 +98,10 @@ async def test_a_token_lets_a_program_do_what_it_may_and_nothing_else(fresh: Ins
         needed = takes(method, path)
         if not path.startswith("/api/"):
             assert answer.status_code in (200, 303, 400, 401, 403, 404, 405, 410, 422, 503), (method, path)
+            if path not in OPEN_TO_ALL and not path.startswith(OPEN_FOLDERS):
+                to = answer.headers.get("location", "").partition("?")[0]
+                refused = (303, "/sign-in") if method in LOOKING else (401, "")
+                assert (answer.status_code, to) == refused, (method, path)
             continue
         may = bool(needed & RIGHTS[role] & BY_TOKEN) or needed > BY_TOKEN
         told = "who may not do this" in html.unescape(answer.text)
@@ -213,11 +218,12 @@ async def test_an_administrator_adds_a_program_and_ends_its_token_on_the_page(fr
     second = re.search(rf"<pre>({PREFIX}[\w.-]+)</pre>", await do("token", name="siem"))
     assert first
     assert second
+    assert "<h2>Tokens</h2>" in (await administrator.get("/accounts")).text
     for token in list_tokens(fresh.resources.database, utc_now()):
         assert "The token is good no more." in await do("end-token", token_id=str(token.id))
     answer = await showing(fresh, first[1]).post("/api/cases/new/breach", json={})
     assert answer.status_code == 401
-    assert "Tokens of programs" not in (await administrator.get("/accounts")).text
+    assert "<h2>Tokens</h2>" not in (await administrator.get("/accounts")).text
 
 
 @pytest.mark.usefixtures("agreed")
